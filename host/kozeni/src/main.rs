@@ -1,0 +1,86 @@
+//! The program `kozeni`: everything from the command line. Wiring only; what a subcommand does
+//! stands in the file of its name.
+
+mod card;
+mod failure;
+mod output;
+mod secret;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::output::Printer;
+
+/// Electronic money on a smart card.
+#[derive(Debug, Parser)]
+#[command(version, after_help = HELP_END)]
+struct CommandLine {
+    /// Print one JSON object instead of text, also for an error
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    group: Group,
+}
+
+#[derive(Debug, Subcommand)]
+enum Group {
+    /// The card in a reader
+    Card(card::Arguments),
+}
+
+const HELP_END: &str = "\
+Exit codes:
+  0  done
+  1  error
+  2  wrong usage
+  3  refused by the card
+  4  no reader, no card, or no Kozeni card
+
+Environment:
+  KOZENI_READER  reader, where --reader is not given
+  RUST_LOG       what to log to standard error, for example debug or card=debug";
+
+fn main() -> ExitCode {
+    let CommandLine { json, group } = CommandLine::parse();
+    start_log();
+    let printer = Printer { json };
+    let outcome = match group {
+        Group::Card(arguments) => card::run(arguments, printer),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer.print_failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_pin_cannot_be_given_as_an_argument() {
+        for arguments in [
+            &["kozeni", "card", "pin", "verify", "1234"][..],
+            &["kozeni", "card", "pin", "verify", "--pin", "1234"],
+            &["kozeni", "card", "history", "1234"],
+        ] {
+            assert!(CommandLine::try_parse_from(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}
