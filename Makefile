@@ -1,0 +1,35 @@
+# Everything a developer runs, by name. CI runs `.ci/run`, which uses these targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup build test check-layers tidy transcripts no-heap clean
+
+CARGO ?= cargo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing (Debian packages, Rust components)
+	@scripts/setup.sh build reader
+
+build: ## build every program
+	$(CARGO) build --workspace --locked
+
+test: setup ## format check, lints without a warning, all tests
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path card-sim/no-heap/Cargo.toml --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --workspace --locked
+
+check-layers: ## who may import whom
+	$(CARGO) test -p e2e --locked -- layers
+
+tidy: ## sizes, names and other house rules
+	$(CARGO) test -p e2e --locked -- tidy
+
+transcripts: ## SELECT to DEBIT by transcript, in process and through pcscd
+	$(CARGO) test -p e2e --locked -- transcripts --nocapture
+
+no-heap: ## link the applet without an allocator
+	@scripts/no-heap.sh
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,1 @@
+# A blank card, and nothing done to it.
