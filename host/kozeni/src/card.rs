@@ -3,8 +3,10 @@
 mod balance;
 mod certificate;
 mod conformance;
+mod enrol;
 mod history;
 mod journal;
+mod personalise;
 mod pin;
 mod readers;
 mod status;
@@ -45,6 +47,12 @@ enum Command {
     History(SecretArguments),
     /// Read the certificate file
     Certificate(certificate::Arguments),
+    /// Give a blank card its identity, first limits, PIN and PUK
+    Personalise(personalise::Arguments),
+    /// Get the holder's certificate from the CA, with a code from its operator
+    Enrol(enrol::Arguments),
+    /// Get the next certificate for the same key, with another code and the PIN
+    Renew(enrol::RenewArguments),
     /// Compare the card's answers with the specification's test transcripts
     Conformance(conformance::Arguments),
 }
@@ -66,6 +74,11 @@ pub(crate) fn run(arguments: Arguments, printer: Printer) -> Result<(), Failure>
         Command::Certificate(arguments) => {
             printer.print(&certificate::run(&mut card()?, &arguments)?)
         }
+        Command::Personalise(arguments) => {
+            printer.print(&personalise::run(&mut card()?, &arguments)?)
+        }
+        Command::Enrol(arguments) => printer.print(&enrol::run(&mut card()?, &arguments)?),
+        Command::Renew(arguments) => printer.print(&enrol::renew(&mut card()?, &arguments)?),
         Command::Conformance(arguments) => {
             let report = conformance::run(open(reader)?, &arguments)?;
             printer.print(&report)?;

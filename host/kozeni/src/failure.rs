@@ -37,6 +37,14 @@ pub(crate) enum Failure {
     /// Answers of the card differ from the specification's.
     #[error("the card does not conform: {0} of its answers differ")]
     NotConforming(usize),
+    /// Another party, or what this machine needs in order to deal with it.
+    #[error("{text}")]
+    Other {
+        /// A word that programs can branch on.
+        code: &'static str,
+        /// The text for people.
+        text: String,
+    },
     /// A file, the terminal, or standard input or output.
     #[error("{what}: {source}")]
     Io {
@@ -51,6 +59,10 @@ impl Failure {
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+
+    pub(crate) fn other(code: &'static str, text: impl ToString) -> Self {
+        Self::Other { code, text: text.to_string() }
     }
 
     /// As documented in `--help`.
@@ -76,6 +88,7 @@ impl Failure {
             | Self::NotBlank
             | Self::Transcript { .. }
             | Self::NotConforming(_)
+            | Self::Other { .. }
             | Self::Io { .. } => 1,
         }
     }
@@ -102,6 +115,7 @@ impl Failure {
             Self::NotBlank => "not_blank",
             Self::Transcript { .. } => "bad_transcript",
             Self::NotConforming(_) => "not_conforming",
+            Self::Other { code, .. } => code,
             Self::Io { .. } => "io",
         }
     }
@@ -138,6 +152,7 @@ impl Failure {
             | Self::NotBlank
             | Self::Transcript { .. }
             | Self::NotConforming(_)
+            | Self::Other { .. }
             | Self::Io { .. } => None,
         }
     }

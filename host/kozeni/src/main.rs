@@ -1,9 +1,11 @@
 //! The program `kozeni`: everything from the command line. Wiring only; what a subcommand does
 //! stands in the file of its name.
 
+mod ca;
 mod card;
 mod failure;
 mod output;
+mod parties;
 mod secret;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ struct CommandLine {
 enum Group {
     /// The card in a reader
     Card(card::Arguments),
+    /// The certificate authority
+    Ca(ca::Arguments),
 }
 
 const HELP_END: &str = "\
@@ -42,12 +46,16 @@ Environment:
   KOZENI_READER  reader, where --reader is not given
   RUST_LOG       what to log to standard error, for example debug or card=debug";
 
+/// Servers tell what they do; everything else only what is wrong.
+const DEFAULT_LOG: &str = "warn,ca=info,payment=info,server=info,shop=info,wallet=info";
+
 fn main() -> ExitCode {
     let CommandLine { json, group } = CommandLine::parse();
     start_log();
     let printer = Printer { json };
     let outcome = match group {
         Group::Card(arguments) => card::run(arguments, printer),
+        Group::Ca(arguments) => ca::run(arguments, printer),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,7 +67,8 @@ fn main() -> ExitCode {
 }
 
 fn start_log() {
-    let filter = EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

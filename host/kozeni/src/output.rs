@@ -3,6 +3,8 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use apdu_spec::value::Time;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -95,6 +97,13 @@ impl Display for Lines<'_> {
 /// An amount for people.
 pub(crate) fn money(amount: u64, currency: u16) -> String {
     format!("{amount} minor units of currency {currency:03}")
+}
+
+/// A time for people and programs (RFC 3339), in UTC.
+pub(crate) fn date(time: Time) -> String {
+    let seconds = i64::try_from(time.0).unwrap_or(i64::MAX);
+    // Far beyond the year 9999 a date has no text, but still a number.
+    Timestamp::from_second(seconds).map_or_else(|_| time.to_string(), |date| date.to_string())
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -37,7 +37,12 @@ impl Secrets {
     /// Opens the source and, unless it is a terminal, reads all of it: before anything is asked of
     /// a card.
     pub(crate) fn open(arguments: &SecretArguments) -> Result<Self, Failure> {
-        match arguments.pin_file.as_deref() {
+        Self::open_path(arguments.pin_file.as_deref())
+    }
+
+    /// As [`open`](Self::open), of a subcommand that takes more than one file.
+    pub(crate) fn open_path(path: Option<&Path>) -> Result<Self, Failure> {
+        match path {
             None if io::stdin().is_terminal() => Ok(Self::Terminal),
             Some(path) if path != Path::new("-") => {
                 let failed = || Failure::io(path.display().to_string());
