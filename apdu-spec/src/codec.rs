@@ -78,6 +78,8 @@ impl<const N: usize> Buffer<N> {
     pub fn clear(&mut self) {
         self.bytes = [0; N];
         self.len = 0;
+        // Without this an optimiser drops the zeros of a buffer that is not read again.
+        core::hint::black_box(&self.bytes);
     }
 }
 

@@ -120,8 +120,7 @@ impl<'a> Command<'a> {
     /// [`Refusal::WrongParameters`], [`Refusal::WrongLength`], [`Refusal::NotFound`] for SELECT of
     /// another application, [`Refusal::IncorrectData`] for fields out of range.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let form = form::find(bytes)?;
-        let apdu = Apdu::read(bytes)?;
+        let (form, apdu) = form::find(bytes)?;
         let mut from = Reader::new(apdu.data);
         let command = Self::from_form(form, &apdu, &mut from)?;
         from.end().map_err(|_| Refusal::IncorrectData)?;

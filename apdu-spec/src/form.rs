@@ -117,8 +117,8 @@ forms! {
     ReadBalance: "GET BALANCE" 0x80 0x5c Is(0x00) Is(0x00), one(0) => answer::Balance::SIZE;
 }
 
-/// Finds the form of a command and checks it in the order of [`Refusal`]'s precedence.
-pub(crate) fn find(bytes: &[u8]) -> Result<FormId, Refusal> {
+/// Takes a command apart and finds its form, checking it in the order of [`Refusal`]'s precedence.
+pub(crate) fn find(bytes: &[u8]) -> Result<(FormId, Apdu<'_>), Refusal> {
     let [cla, ins, p1, p2, ..] = *bytes else {
         return Err(Refusal::WrongLength);
     };
@@ -139,7 +139,11 @@ pub(crate) fn find(bytes: &[u8]) -> Result<FormId, Refusal> {
         None => form.answer_max == 0,
         Some(le) => form.answer_max > 0 && usize::from(le) >= form.answer_max,
     };
-    if permits(form, apdu.data.len()) && le_fits { Ok(*id) } else { Err(Refusal::WrongLength) }
+    if permits(form, apdu.data.len()) && le_fits {
+        Ok((*id, apdu))
+    } else {
+        Err(Refusal::WrongLength)
+    }
 }
 
 pub(crate) fn permits(form: &Form, length: usize) -> bool {

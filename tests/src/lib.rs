@@ -13,7 +13,9 @@ mod carrier;
 pub mod keys;
 mod pcscd;
 mod pcscd_log;
+pub mod process;
 mod program;
+pub mod slot;
 mod story;
 
 pub use carrier::{Carrier, ReaderCard};

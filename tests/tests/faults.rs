@@ -4,7 +4,7 @@
 use apdu_spec::AID;
 use apdu_spec::answer::StatusAnswer;
 use applet::{Cell, Env, Event, Fault};
-use card_sim::{Card, Chip, Counters, RamChip, SmartCard};
+use card_sim::{Card, Chip, Counters, Image, RamChip, SmartCard};
 use e2e::keys::sha256;
 
 use crate::power_cuts::{Names, Observed, after_story};
@@ -181,11 +181,11 @@ fn a_damaged_record_is_never_given_out() {
     let (start, _) = after_story("well_used.story", 52);
     let verify = [&[0, 0x20, 0, 1, 8][..], b"4711\xff\xff\xff\xff"].concat();
     for (cells, command) in [
-        // 37 mod 5, 36 mod 5, 35 mod 5: the oldest of three.
-        (vec![Cell::DebitJournal(0)], vec![0, 0xb2, 1, 0x0c, 0]),
+        // The oldest of four are debit 34 and slot 3, each in the cell mod 5.
+        (vec![Cell::DebitJournal(4)], vec![0, 0xb2, 1, 0x0c, 0]),
         (vec![Cell::CreditJournal(3)], vec![0, 0xb2, 1, 0x14, 0]),
-        // 41 transfers: the newest stands in 41 mod 33.
-        (vec![Cell::History(8)], vec![0, 0xb2, 1, 0x1c, 0]),
+        // 43 transfers: the newest stands in 43 mod 33.
+        (vec![Cell::History(10)], vec![0, 0xb2, 1, 0x1c, 0]),
         (vec![Cell::Pin(0), Cell::Pin(1)], vec![0, 0x20, 0, 1]),
     ] {
         for place in [0, 1, 9, 20] {
@@ -198,7 +198,7 @@ fn a_damaged_record_is_never_given_out() {
             let mut card = Card::new(chip);
             card.power_on();
             send(&mut card, &select(0x0c));
-            if cells == [Cell::History(8)] {
+            if cells == [Cell::History(10)] {
                 assert_eq!(send(&mut card, &verify), [0x90, 0]);
             }
             assert_eq!(send(&mut card, &command), [0x65, 0x81], "{cells:?} {place}");
@@ -206,26 +206,53 @@ fn a_damaged_record_is_never_given_out() {
     }
 }
 
+/// Gives a changed cell its checksum: the first 16 bytes of SHA-256(cell number | content).
+fn reseal(image: &mut Image, cell: Cell, size: usize) {
+    let content = image.cell_mut(cell);
+    let number = u8::try_from(cell.number()).unwrap();
+    let checksum = sha256(&[&[number], &content[..size]].concat()).0;
+    content[size..size + 16].copy_from_slice(&checksum[..16]);
+}
+
 /// Sets debit and credit sequence of the stored header, all of them acknowledged.
 fn with_sequences(chip: &RamChip, debit: u32, credit: u32) -> RamChip {
     // Stored form, version 1: format(2) commit(8) life cycle(1) has key(1) balance(8), then debit
-    // and credit sequence and both acknowledgements(4 each); content 128, checksum 16.
-    const SEQUENCES: usize = 20;
-    const CONTENT: usize = 128;
+    // and credit sequence and both acknowledgements(4 each), 128 bytes in all.
     let mut image = chip.image();
-    for slot in [0, 1] {
-        let content = image.cell_mut(Cell::Header(slot));
-        for (number, value) in [debit, credit, debit, credit].iter().enumerate() {
-            let place = SEQUENCES + 4 * number;
-            content[place..place + 4].copy_from_slice(&value.to_be_bytes());
-        }
-        let sealed = [&[slot], &content[..CONTENT]].concat();
-        let checksum = &sha256(&sealed).0[..16];
-        content[CONTENT..CONTENT + 16].copy_from_slice(checksum);
+    for cell in [Cell::Header(0), Cell::Header(1)] {
+        let numbers = [debit, credit, debit, credit].map(u32::to_be_bytes).concat();
+        image.cell_mut(cell)[20..36].copy_from_slice(&numbers);
+        reseal(&mut image, cell, 128);
     }
     let mut chip = chip.clone();
     chip.load(image);
     chip
+}
+
+/// A private key that is not the public key's stands for a fault during signing.
+#[test]
+fn a_signature_that_does_not_verify_is_never_given_out() {
+    let (start, names) = after_story("well_used.story", 54);
+    let mut image = start.image();
+    // Stored form: private key(32) public key(64).
+    image.cell_mut(Cell::PrivateKey)[31] ^= 1;
+    reseal(&mut image, Cell::PrivateKey, 96);
+    let mut chip = start.clone();
+    chip.load(image);
+    for command in [
+        with_record([0x80, 0x54, 0, 0], &names("next_permit")),
+        with_record([0x80, 0x52, 0, 0], &names("next_token")),
+        with_record([0x80, 0x5a, 0, 0], &[0; 16]),
+        with_record([0x80, 0x5a, 1, 0], &[0; 16]),
+    ] {
+        let mut card = Card::new(FaultyChip::new(chip.clone()));
+        card.power_on();
+        send(&mut card, &select(0x0c));
+        let before = card.chip().chip.image();
+        assert_eq!(send(&mut card, &command), [0x65, 0x81], "{command:02X?}");
+        assert_failed(&mut card, "self-check");
+        assert_eq!(card.chip().chip.image(), before, "{command:02X?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is not as expected"
 )]
 
+mod costs;
 mod faults;
 mod layers;
 mod pcscd;

@@ -10,7 +10,7 @@ use card_sim::{Card, RamChip, SmartCard};
 use e2e::{Pcscd, ReaderCard, Runner, Story, program};
 use tempfile::TempDir;
 
-/// The stories that stand alone; those in `beginnings` are included by others.
+/// The stories that stand alone; those in `parts` are included by others.
 fn stories() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("stories/card");
     let entries = folder.read_dir().unwrap();

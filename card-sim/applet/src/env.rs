@@ -4,8 +4,9 @@
 /// One separately written place in non-volatile memory.
 ///
 /// A cell is always written whole. A write that is cut short leaves any mixture of old, new and
-/// erased bytes in *that* cell and touches no other; every cell's content carries its own checksum,
-/// so a torn cell is seen. Cells of a kind that are written in turn are numbered from 0.
+/// erased bytes in *that* cell, which reads the same from then on, and touches no other; every
+/// cell's content carries its own checksum, so a torn cell is seen. Cells of a kind that are
+/// written in turn are numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
     /// The header record, written in turn into slot 0 or 1: the commit point of every step.

@@ -173,6 +173,6 @@ pub(crate) fn read_history(env: &mut impl Env, state: &State, number: u8) -> Res
     let cell = history_cell(total.saturating_sub(back).saturating_add(1));
     let entry = store::read::<{ HistoryEntry::SIZE }>(env, cell)?.ok_or(Fault)?;
     let mut out = Content::new();
-    out.extend(&entry)?;
+    out.extend(entry.as_slice())?;
     Ok(out)
 }

@@ -35,7 +35,7 @@ impl PinCell {
         let mut newest: Option<Self> = None;
         for slot in [0, 1] {
             let bytes = store::read::<{ Self::SIZE }>(env, Cell::Pin(slot))?;
-            let Some(cell) = bytes.and_then(|bytes| Self::decode(&bytes).ok()) else {
+            let Some(cell) = bytes.and_then(|bytes| Self::decode(bytes.as_slice()).ok()) else {
                 continue;
             };
             if newest.as_ref().is_none_or(|newest| cell.write > newest.write) {

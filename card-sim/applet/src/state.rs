@@ -90,7 +90,7 @@ impl Header {
         let mut newest: Option<Self> = None;
         for slot in [0, 1] {
             let bytes = store::read::<{ Self::SIZE }>(env, Cell::Header(slot))?;
-            let Some(header) = bytes.and_then(|bytes| Self::decode(&bytes).ok()) else {
+            let Some(header) = bytes.and_then(|bytes| Self::decode(bytes.as_slice()).ok()) else {
                 continue;
             };
             if newest.as_ref().is_none_or(|newest| header.commit > newest.commit) {
@@ -151,7 +151,7 @@ impl Identity {
 
     fn read(env: &mut impl Env) -> Result<Self, Fault> {
         let bytes = store::read::<{ Self::SIZE }>(env, Cell::Identity)?.ok_or(Fault)?;
-        let mut from = Reader::new(&bytes);
+        let mut from = Reader::new(bytes.as_slice());
         Ok(Self {
             card: CardId(from.array()?),
             issuer: IssuerId(from.array()?),
@@ -236,8 +236,7 @@ pub(crate) fn write_key_pair(
 }
 
 pub(crate) fn read_key_pair(env: &mut impl Env) -> Result<(PrivateKey, PublicKey), Fault> {
-    let bytes = store::read::<96>(env, Cell::PrivateKey)?.map(zeroize::Zeroizing::new);
-    let bytes = bytes.ok_or(Fault)?;
+    let bytes = store::read::<96>(env, Cell::PrivateKey)?.ok_or(Fault)?;
     let mut from = Reader::new(bytes.as_slice());
     Ok((PrivateKey::new(from.array()?), PublicKey(from.array()?)))
 }
@@ -265,7 +264,7 @@ pub(crate) fn payment_key_slot(
         let Some(bytes) = store::read::<68>(env, Cell::PaymentKey(slot))? else {
             continue;
         };
-        let mut from = Reader::new(&bytes);
+        let mut from = Reader::new(bytes.as_slice());
         if Generation(from.u32()?) == generation {
             return Ok(Some((slot, PublicKey(from.array()?))));
         }

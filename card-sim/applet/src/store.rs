@@ -6,6 +6,7 @@
 
 use apdu_spec::codec::{Buffer, CodecError};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::env::{Cell, Env, Fault};
 
@@ -28,28 +29,17 @@ pub(crate) fn write(env: &mut impl Env, cell: Cell, content: &[u8]) -> Result<()
     written
 }
 
-/// Reads `N` bytes of content; `None` when they were not written whole.
+/// Reads `N` bytes of content, perhaps secret ones; `None` when they were not written whole.
 pub(crate) fn read<const N: usize>(
     env: &mut impl Env,
     cell: Cell,
-) -> Result<Option<[u8; N]>, Fault> {
-    let mut sealed = [0; Cell::SIZE_MAX];
-    let result = read_into(env, cell, &mut sealed);
-    sealed.fill(0);
-    core::hint::black_box(&sealed);
-    result
-}
-
-fn read_into<const N: usize>(
-    env: &mut impl Env,
-    cell: Cell,
-    sealed: &mut [u8; Cell::SIZE_MAX],
-) -> Result<Option<[u8; N]>, Fault> {
+) -> Result<Option<Zeroizing<[u8; N]>>, Fault> {
+    let mut sealed = Zeroizing::new([0; Cell::SIZE_MAX]);
     let size = N.checked_add(CHECKSUM).ok_or(Fault)?;
     let room = sealed.get_mut(..size).ok_or(Fault)?;
     env.read(cell, room)?;
     let (content, seal) = room.split_first_chunk::<N>().ok_or(Fault)?;
-    Ok((*seal == checksum(cell, content)).then_some(*content))
+    Ok((*seal == checksum(cell, content)).then(|| Zeroizing::new(*content)))
 }
 
 fn checksum(cell: Cell, content: &[u8]) -> [u8; CHECKSUM] {

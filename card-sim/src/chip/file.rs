@@ -1,14 +1,14 @@
 //! A chip in one file, which survives restarts and power cuts of the computer.
 //!
 //! ```text
-//! offset     0         8        10       12         14        512            512 + 256 n
+//! offset     0         8        10       12         14        4096           4096 (n + 1)
 //!            +---------+--------+--------+----------+---------+--------------+-----------+
 //!            | KOZCHIP | version| cells  | size of  | zeros   | cell 0       | cell n    |
 //!            | 00      | u16 BE | u16 BE | a cell   |         | 256 bytes    | 256 bytes |
 //!            +---------+--------+--------+----------+---------+--------------+-----------+
 //! ```
-//! Cells are aligned to their own size, so none crosses a disk sector, and a write that the
-//! computer cuts short touches no other cell.
+//! Each cell has a page of its own, the least that file systems and disks write at once: a write
+//! that the computer cuts short touches no other cell.
 
 use crate::Counters;
 use crate::chip::{Chip, ERASED};
@@ -19,11 +19,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"KOZCHIP\0";
-/// Rises whenever [`Cell::number`] or the size of a cell changes: the same bytes would be read as
-/// something else.
-const VERSION: u16 = 1;
-const HEADER_SIZE: usize = 512;
-const FILE_SIZE: usize = HEADER_SIZE + Cell::COUNT * Cell::SIZE_MAX;
+/// Rises whenever [`Cell::number`] or the place or size of a cell changes: the same bytes would be
+/// read as something else.
+const VERSION: u16 = 2;
+/// What is written at once, at least; a cut can spoil all of it.
+const PAGE_SIZE: usize = 4096;
+const FILE_SIZE: usize = PAGE_SIZE * (1 + Cell::COUNT);
 
 /// Why a card file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +119,7 @@ impl FileChip {
         prepare: impl FnOnce(&mut Self) -> Result<(), Fault>,
     ) -> Result<Self, FileChipError> {
         lock(path, &file)?;
-        let mut body = vec![0; HEADER_SIZE];
+        let mut body = vec![0; PAGE_SIZE];
         body.resize(FILE_SIZE, ERASED);
         let written = |source| io_error(path, "written", source);
         file.write_all_at(&body, 0).map_err(written)?;
@@ -144,6 +145,9 @@ impl FileChip {
             io_error(path, "opened", source)
         })?;
         lock(path, &file)?;
+        // A process that was killed between write and sync has left what the next one can read and
+        // a power cut can still take back: nothing is answered from that.
+        file.sync_all().map_err(|source| io_error(path, "synced", source))?;
         let about = file.metadata().map_err(|source| io_error(path, "read", source))?;
         if about.mode() & 0o077 != 0 {
             tracing::warn!(
@@ -205,20 +209,20 @@ fn place(cell: Cell, length: usize) -> Result<u64, Fault> {
     if length > Cell::SIZE_MAX || cell.number() >= Cell::COUNT {
         return Err(Fault);
     }
-    let before = cell.number().checked_mul(Cell::SIZE_MAX).ok_or(Fault)?;
-    let offset = before.checked_add(HEADER_SIZE).ok_or(Fault)?;
+    let page = cell.number().checked_add(1).ok_or(Fault)?;
+    let offset = page.checked_mul(PAGE_SIZE).ok_or(Fault)?;
     u64::try_from(offset).map_err(|_| Fault)
 }
 
 /// The header of a whole file of this version.
-fn header() -> [u8; HEADER_SIZE] {
+fn header() -> [u8; PAGE_SIZE] {
     let field = |number: usize| u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes();
     let fields = MAGIC
         .into_iter()
         .chain(VERSION.to_be_bytes())
         .chain(field(Cell::COUNT))
         .chain(field(Cell::SIZE_MAX));
-    let mut header = [0; HEADER_SIZE];
+    let mut header = [0; PAGE_SIZE];
     for (place, byte) in header.iter_mut().zip(fields) {
         *place = byte;
     }
@@ -228,13 +232,13 @@ fn header() -> [u8; HEADER_SIZE] {
 /// Every byte of the header has one right value, so it needs no checksum.
 fn check_header(path: &Path, file: &File, size: u64) -> Result<(), FileChipError> {
     let damaged = |what| Err(FileChipError::Damaged { path: path.into(), what });
-    let mut found = [0; HEADER_SIZE];
-    if size < u64::try_from(HEADER_SIZE).unwrap_or(u64::MAX) {
+    let mut found = [0; PAGE_SIZE];
+    if size < u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX) {
         return damaged("shorter than its header");
     }
     file.read_exact_at(&mut found, 0).map_err(|source| io_error(path, "read", source))?;
     let [magic @ .., high, low] = found.first_chunk::<10>().unwrap_or(&[0; 10]);
-    if found == [0; HEADER_SIZE] {
+    if found == [0; PAGE_SIZE] {
         return damaged("making it was never finished");
     }
     if *magic != MAGIC {
@@ -319,12 +323,29 @@ mod tests {
         assert_eq!(untouched, [0xFF; 4]);
     }
 
+    /// Two header slots in one page would be lost together.
+    #[test]
+    fn no_two_cells_share_a_page() {
+        let journals = (0..5).flat_map(|n| [Cell::DebitJournal(n), Cell::CreditJournal(n)]);
+        let cells: Vec<Cell> = (0..2)
+            .flat_map(|slot| [Cell::Header(slot), Cell::Pin(slot), Cell::PaymentKey(slot)])
+            .chain([Cell::Identity, Cell::PrivateKey])
+            .chain(journals)
+            .chain((0..33).map(Cell::History))
+            .collect();
+        let page = |cell: &Cell| place(*cell, Cell::SIZE_MAX).unwrap() / 4096;
+        let pages: std::collections::BTreeSet<u64> = cells.iter().map(page).collect();
+        assert_eq!(pages.len(), cells.len());
+        assert!(!pages.contains(&0), "a cell in the page of the header");
+    }
+
     #[test]
     fn a_write_is_in_the_file_when_it_returns() {
         let (_folder, path) = scratch();
         let mut chip = blank(&path);
         chip.write(Cell::Header(1), &[1, 2, 3]).unwrap();
-        assert_eq!(fs::read(&path).unwrap()[768..772], [1, 2, 3, 0xFF]);
+        let second = 2 * PAGE_SIZE;
+        assert_eq!(fs::read(&path).unwrap()[second..second + 4], [1, 2, 3, 0xFF]);
         let counters = chip.counters();
         assert_eq!((counters.nvm_bytes, counters.purse_commits), (3, 1));
     }
@@ -399,13 +420,13 @@ mod tests {
         type Spoil = fn(&mut Vec<u8>);
         let table: [(&str, Spoil); 8] = [
             ("shorter than its header", Vec::clear),
-            ("shorter than its header", |file| file.truncate(511)),
+            ("shorter than its header", |file| file.truncate(PAGE_SIZE - 1)),
             ("length", |file| file.truncate(FILE_SIZE - 1)),
             ("length", |file| file.push(0)),
             ("does not begin", |file| file[0] ^= 1),
             ("version 258", |file| file[8..10].copy_from_slice(&[1, 2])),
             ("header was changed", |file| file[11] ^= 1),
-            ("header was changed", |file| file[511] = 1),
+            ("header was changed", |file| file[PAGE_SIZE - 1] = 1),
         ];
         for (expected, spoil) in table {
             let (_folder, path) = scratch();
@@ -417,6 +438,14 @@ mod tests {
             assert!(error.contains(expected), "expected {expected}: {error}");
             assert_eq!(fs::read(&path).unwrap(), content);
         }
+    }
+
+    /// A file of `/proc` can be opened and locked, but not synced.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_killed_process_wrote_is_synced_before_it_counts() {
+        let error = FileChip::open(Path::new("/proc/self/comm")).unwrap_err();
+        assert!(matches!(error, FileChipError::Io { action: "synced", .. }), "{error}");
     }
 
     /// `/dev/null` takes the write and cannot sync, `/dev/full` does not even take the write.

@@ -27,17 +27,23 @@ make token first slot=2 amount=33000 epoch=8 ack_credit=1
 > 80 52 00 00 {len:first} {first} 00
 < {signature:64} 9000
 check credit_record of=first
-for n 1..35
+for n 1..34
 make permit p$n seq=$n amount=11 epoch=8 ack_debit=$n-1 ack_credit=1
 > 80 54 00 00 {len:p$n} {p$n} 00
 < {signature:64} 9000
 check debit_record of=p$n
 end
+
+# Both journals are full in the end: four debits and four slots wait.
 > 00 20 00 01 08 {pin:4711}
 < 9000
 > 80 52 01 00 04 {u32:3} 00
 < {signature:64} 9000
 check burned_slot of_slot_3 slot=3
+make permit p35 seq=35 amount=11 epoch=8
+> 80 54 00 00 {len:p35} {p35} 00
+< {signature:64} 9000
+check debit_record of=p35
 make permit p36 seq=36 amount=700 epoch=9
 > 00 20 00 01 08 {pin:4711}
 < 9000
@@ -48,15 +54,17 @@ make permit p37 seq=37 amount=800 epoch=9 ack_credit=2
 > 80 54 00 00 {len:p37} {p37} 00
 < {signature:64} 9000
 check debit_record of=p37
-make token fourth slot=4 amount=5000 epoch=9
-> 80 52 00 00 {len:fourth} {fourth} 00
+for n 4..6
+make token t$n slot=$n amount=100$n epoch=9
+> 80 52 00 00 {len:t$n} {t$n} 00
 < {signature:64} 9000
-check credit_record of=fourth
+check credit_record of=t$n
+end
 > 00 20 00 01 08 {pin:0000}
 < 63C2
 check status life_cycle=5 pin_tries=2 puk_tries=9 generation=5 limits_version=1
-  ack_debit=34 ack_credit=2 pin_free_spent=800 balance=46115 debit_seq=37 credit_seq=4 epoch=9
+  ack_debit=33 ack_credit=2 pin_free_spent=800 balance=44130 debit_seq=37 credit_seq=6 epoch=9
 
 # What could come next.
-make permit next_permit seq=38 amount=10 epoch=9
-make token next_token slot=5 amount=10 epoch=9
+make permit next_permit seq=38 amount=10 epoch=9 ack_debit=34
+make token next_token slot=7 amount=10 epoch=9 ack_credit=3

@@ -59,7 +59,7 @@ pub(crate) fn next_permit(card: CardId, amount: u64) -> Permit {
         currency: Currency(392),
         expiry: Time(1_800_000_000),
         epoch: Epoch(10),
-        ack_debit: Sequence(35),
+        ack_debit: Sequence(34),
         ack_credit: Sequence(3),
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn next_permit(card: CardId, amount: u64) -> Permit {
 pub(crate) fn next_token(card: CardId, amount: u64) -> CreditToken {
     CreditToken {
         card,
-        slot: Sequence(5),
+        slot: Sequence(7),
         credit: CreditId([0x81; 16]),
         authority_hash: Hash([0x82; 32]),
         transaction: TransactionId([0x83; 16]),
@@ -78,7 +78,7 @@ pub(crate) fn next_token(card: CardId, amount: u64) -> CreditToken {
         purpose: Purpose::Refund,
         epoch: Epoch(11),
         ack_debit: Sequence(36),
-        ack_credit: Sequence(4),
+        ack_credit: Sequence(3),
     }
 }
 

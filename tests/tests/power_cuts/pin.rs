@@ -1,7 +1,9 @@
 //! PIN and PUK: whatever moment the power is cut in, no try is gained and no PIN lost.
 
-use super::observed::{Observed, change, verify};
-use super::{Case, Repeat, States, after_story};
+use card_sim::{SmartCard, Tail};
+
+use super::observed::{Observed, change, selected, verify};
+use super::{Case, Repeat, States, after_story, assert_same};
 
 fn check(prepare: Vec<Vec<u8>>, command: Vec<u8>, states: States, repeat: Repeat) {
     let (start, _) = after_story("well_used.story", 20);
@@ -98,4 +100,32 @@ fn last_wrong_puk() {
     });
     let wrong = change(0x2c, "11111111", "2468");
     check(vec![wrong.clone(); 8], wrong, states, Repeat::Never);
+}
+
+/// A try is counted before the comparison: when the power goes after the first write, nothing in
+/// the memory tells whether the PIN or PUK was right.
+#[test]
+fn a_try_is_counted_before_the_comparison() {
+    let (start, _) = after_story("well_used.story", 21);
+    let before = Observed::of(&start);
+    for (right, wrong, counted) in [
+        (verify("4711"), verify("0000"), before.with_pin_tries(1)),
+        (change(0x24, "4711", "2468"), change(0x24, "4712", "2468"), before.with_pin_tries(1)),
+        (
+            change(0x2c, "12345678", "2468"),
+            change(0x2c, "12345679", "2468"),
+            before.with_puk_tries(8),
+        ),
+    ] {
+        let cut = |command: &[u8]| {
+            let mut card = selected(&start);
+            card.chip_mut().fuse_after(0, Tail::New);
+            assert_eq!(card.transmit(command), None);
+            card.chip_mut().restore_power();
+            card.into_chip()
+        };
+        let (right, wrong) = (cut(&right), cut(&wrong));
+        assert_same(&Observed::of(&right), &counted, "after the first write");
+        assert_eq!(right.image(), wrong.image(), "the first write tells right from wrong");
+    }
 }

@@ -15,6 +15,8 @@ use super::{States, after_story, assert_same, data};
 
 const PIN: &str = "4711";
 const LIVES: u64 = 24;
+/// With `KOZENI_EXHAUSTIVE=1` in the environment.
+const LIVES_EXHAUSTIVE: u64 = 1_000;
 const STEPS: usize = 50;
 
 /// Chance that is the same for the same seed (SplitMix64).
@@ -205,7 +207,8 @@ impl Life {
 fn random_lives() {
     let (start, _) = after_story("well_used.story", 30);
     let (mut cuts, mut commits) = (0, 0);
-    for seed in 0..LIVES {
+    let exhaustive = std::env::var_os("KOZENI_EXHAUSTIVE").is_some_and(|value| value == "1");
+    for seed in 0..if exhaustive { LIVES_EXHAUSTIVE } else { LIVES } {
         let mut life = Life {
             chip: start.clone(),
             dice: Dice(seed),
