@@ -9,6 +9,7 @@ mod harmless;
 mod holder;
 mod issuing;
 mod life;
+mod played;
 mod records;
 mod test_key;
 mod transcript;

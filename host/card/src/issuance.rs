@@ -20,7 +20,7 @@ impl<T: Transport> Card<T> {
     /// Any [`CardError`].
     pub fn personalise(&mut self, personalisation: &Personalisation) -> Result<(), CardError> {
         self.forget();
-        self.operation(|session| session.order(&Command::Personalise(personalisation.clone())))
+        self.operation(|session| session.tell(&Command::Personalise(personalisation.clone())))
     }
 
     /// Makes the card's key, once. [`present`](Self::present) works from here on.
@@ -73,10 +73,10 @@ impl<T: Transport> Card<T> {
         };
         self.operation(|session| {
             for (offset, piece) in (0..length).step_by(PIECE_MAX).zip(chain.chunks(PIECE_MAX)) {
-                session.order(&Command::UpdateBinary { offset, piece })?;
+                session.tell(&Command::UpdateBinary { offset, piece })?;
             }
             session.verify(pin)?;
-            session.order(&Command::CommitCertificate { length, hash: signed::hash(chain) })
+            session.tell(&Command::CommitCertificate { length, hash: signed::hash(chain) })
         })
     }
 
@@ -85,7 +85,7 @@ impl<T: Transport> Card<T> {
     /// # Errors
     /// Any [`CardError`].
     pub fn install_payment_certificate(&mut self, sign1: &[u8]) -> Result<(), CardError> {
-        self.operation(|session| session.order(&Command::PutPaymentCertificate(sign1)))
+        self.operation(|session| session.tell(&Command::PutPaymentCertificate(sign1)))
     }
 
     /// Gives the card a limits record signed by the payment server, a COSE_Sign1.
@@ -93,7 +93,7 @@ impl<T: Transport> Card<T> {
     /// # Errors
     /// Any [`CardError`].
     pub fn put_limits(&mut self, sign1: &[u8]) -> Result<(), CardError> {
-        self.operation(|session| session.order(&Command::PutLimits(sign1)))
+        self.operation(|session| session.tell(&Command::PutLimits(sign1)))
     }
 
     /// Ends the life of an empty card.
@@ -103,7 +103,7 @@ impl<T: Transport> Card<T> {
     pub fn terminate(&mut self, pin: &Pin) -> Result<(), CardError> {
         self.operation(|session| {
             session.verify(Some(pin))?;
-            session.order(&Command::Terminate)
+            session.tell(&Command::Terminate)
         })
     }
 }

@@ -14,7 +14,7 @@ impl<T: Transport> Card<T> {
     /// # Errors
     /// Any [`CardError`].
     pub fn tries(&mut self) -> Result<u8, CardError> {
-        self.operation(|session| match session.order(&Command::ReadTries) {
+        self.operation(|session| match session.tell(&Command::ReadTries) {
             Err(CardError::Refused(Refusal::Wrong { tries_left })) => Ok(tries_left),
             Err(CardError::Refused(Refusal::PinBlocked)) => Ok(0),
             // "Already verified" cannot be right after SELECT (ISO 7816-4 §11.5.6).
@@ -37,7 +37,7 @@ impl<T: Transport> Card<T> {
     /// Any [`CardError`]; [`Refusal::Wrong`] with the tries left, [`Refusal::PinBlocked`].
     pub fn change_pin(&mut self, old: &Pin, new: &Pin) -> Result<(), CardError> {
         self.operation(|session| {
-            session.order(&Command::ChangePin { old: old.clone(), new: new.clone() })
+            session.tell(&Command::ChangePin { old: old.clone(), new: new.clone() })
         })
     }
 
@@ -48,7 +48,7 @@ impl<T: Transport> Card<T> {
     /// Any [`CardError`]; [`Refusal::Wrong`] with the tries left, [`Refusal::PinBlocked`].
     pub fn unblock_pin(&mut self, puk: &Pin, new: &Pin) -> Result<(), CardError> {
         self.operation(|session| {
-            session.order(&Command::UnblockPin { puk: puk.clone(), new: new.clone() })
+            session.tell(&Command::UnblockPin { puk: puk.clone(), new: new.clone() })
         })
     }
 }

@@ -51,7 +51,7 @@ impl<'a, T: Transport> Session<'a, T> {
 
     /// Selects the applet without FCI.
     pub(crate) fn select_quietly(&mut self) -> Result<(), CardError> {
-        self.order(&Command::Select { fci: false })?;
+        self.tell(&Command::Select { fci: false })?;
         self.selected = true;
         Ok(())
     }
@@ -59,13 +59,13 @@ impl<'a, T: Transport> Session<'a, T> {
     /// Verifies the PIN, if there is one.
     pub(crate) fn verify(&mut self, pin: Option<&Pin>) -> Result<(), CardError> {
         match pin {
-            Some(pin) => self.order(&Command::Verify(pin.clone())),
+            Some(pin) => self.tell(&Command::Verify(pin.clone())),
             None => Ok(()),
         }
     }
 
     /// Sends a command that has no data in its answer.
-    pub(crate) fn order(&mut self, command: &Command<'_>) -> Result<(), CardError> {
+    pub(crate) fn tell(&mut self, command: &Command<'_>) -> Result<(), CardError> {
         self.send(command).map(|_| ())
     }
 

@@ -17,7 +17,7 @@ check order amount=100
 < 6982
 
 # Asking for it leaves it; everything else takes it: a harmless command, a refused one, a malformed
-# one, an unknown one, SELECT, a wrong SELECT.
+# one, one of an unknown instruction, class or parameter, SELECT, a wrong SELECT.
 > 00 20 00 01 08 {pin:1234}
 < 9000
 > 00 20 00 01
@@ -47,6 +47,18 @@ balance 10000
 < 9000
 > 00 FF 00 00
 < 6D00
+> 80 50 02 00 42 {order} 00
+< 6982
+> 00 20 00 01 08 {pin:1234}
+< 9000
+> 01 20 00 01
+< 6E00
+> 80 50 02 00 42 {order} 00
+< 6982
+> 00 20 00 01 08 {pin:1234}
+< 9000
+> 00 20 00 00
+< 6A86
 > 80 50 02 00 42 {order} 00
 < 6982
 > 00 20 00 01 08 {pin:1234}

@@ -1,9 +1,10 @@
-//! `first-life.apdu`: history, new keys and certificates, and the way to an empty card.
+//! `first-life.apdu`: history, new keys and certificates, and the end.
 
 use apdu_spec::Refusal;
 use apdu_spec::command::Command;
+use apdu_spec::record::Record;
 
-use super::life::{Life, certificate_file, commit_of, permit};
+use super::life::{Life, by_card, certificate_file, commit_of, permit};
 use super::{CREDIT, PAYMENT, SHOP, YEN, hex};
 
 pub(super) fn history(life: &mut Life) {
@@ -58,12 +59,20 @@ pub(super) fn renewal_and_end(life: &mut Life) {
     life.script.part("A card with value is not terminated");
     life.verify();
     life.script.refused(&Command::Terminate, Refusal::NotEmpty);
-    for (debit_seq, amount) in [(7, 20_000), (8, 20_000), (9, 10_000)] {
+    let permits = [permit(7, 20_000), permit(8, 20_000), permit(9, 10_000)];
+    for permit in &permits {
         life.verify();
-        life.debit(&permit(debit_seq, amount));
+        life.debit(permit);
     }
     life.expect_balance(0);
-    life.script.part("Nor one with records that P has not acknowledged");
+    life.script.part("An empty one is; records that P has not acknowledged stay readable");
     life.verify();
-    life.script.refused(&Command::Terminate, Refusal::NotEmpty);
+    life.script.done(&Command::Terminate, "");
+    life.expect_fci(12, Some(7));
+    for (permit, number) in permits.iter().zip(1..) {
+        let record = by_card(permit.debit_record().encode().unwrap().as_bytes());
+        life.script.done(&Command::ReadDebitJournal { number }, &record);
+    }
+    let behind = Command::ReadDebitJournal { number: 4 };
+    life.script.refused(&behind, Refusal::RecordNotFound);
 }

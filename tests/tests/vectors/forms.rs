@@ -34,13 +34,13 @@ fn forms_are_as_in_the_file() {
 }
 
 /// A well-formed command of each form.
-struct Example {
+pub(super) struct Example {
     form: &'static Form,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Example {
-    fn new(form: &'static Form) -> Self {
+    pub(super) fn new(form: &'static Form) -> Self {
         let length = form.data.last().unwrap().0;
         let data = match form.name {
             name if name.starts_with("SELECT") => AID.to_vec(),

@@ -30,7 +30,7 @@ fn harmless_commands_are_as_in_the_file() {
 fn readable(script: &mut Transcript) {
     script.part("What can be read");
     script.done(&Command::ReadBalance, &any(10));
-    script.done(&Command::ReadStatus { nonce: NONCE }, &format!("03 {}", any(156)));
+    script.done(&Command::ReadStatus { nonce: NONCE }, &format!("05 {}", any(156)));
     script.done(&Command::ReadKey, &public_key());
     script.done(&Command::SignEnrolment { nonce: NONCE }, &any(64));
     script.done(&Command::ReadLimits, &any(37));

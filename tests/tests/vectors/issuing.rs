@@ -82,7 +82,7 @@ pub(super) fn personalised(life: &mut Life) {
     life.script.done(&Command::SignEnrolment { nonce: NONCE }, &any(64));
     life.script.refused(&Command::ReadDebitJournal { number: 1 }, Refusal::RecordNotFound);
     let status = format!(
-        "02 03 0A 00000000 00000000 00000000 00000000 {zero} {card} {zero} {currency:04X} \
+        "03 03 0A 00000000 00000000 00000000 00000000 {zero} {card} {zero} {currency:04X} \
          00000000 00000000 {zero} {head} {signature}",
         zero = "0000000000000000",
         card = hex(&CARD.0),

@@ -158,7 +158,7 @@ impl Life {
         let epoch = if moved { EPOCH } else { Epoch(0) };
         let head = if moved { any(32) } else { "00".repeat(32) };
         let answer = format!(
-            "03 03 08 00000002 00000001 {ack_debit:08X} {ack_credit:08X} {spent:016X} {card} \
+            "05 03 08 00000002 00000001 {ack_debit:08X} {ack_credit:08X} {spent:016X} {card} \
              {balance:016X} {currency:04X} {debit_seq:08X} {credit_seq:08X} {epoch:016X} {head} \
              {signature}",
             card = hex(&CARD.0),
