@@ -10,13 +10,16 @@
 )]
 
 mod carrier;
+pub mod costs;
 pub mod keys;
 mod pcscd;
 mod pcscd_log;
 pub mod process;
 mod program;
+pub mod proxy;
 pub mod slot;
 mod story;
+pub mod world;
 
 pub use carrier::{Carrier, ReaderCard};
 pub use pcscd::Pcscd;

@@ -9,11 +9,14 @@
 )]
 
 mod costs;
+mod evidence;
 mod faults;
 mod layers;
+mod nonces;
 mod pcscd;
 mod power_cuts;
 mod properties;
+mod purchase;
 mod source;
 mod tidy;
 mod transcripts;

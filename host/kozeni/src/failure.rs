@@ -45,6 +45,22 @@ pub(crate) enum Failure {
         /// The text for people.
         text: String,
     },
+    /// The same with an exit code of its own.
+    #[error("{text}")]
+    WithExit {
+        /// A word that programs can branch on.
+        code: &'static str,
+        /// As documented in `--help`.
+        exit_code: u8,
+        /// The text for people.
+        text: String,
+    },
+    /// The result that was printed says it already.
+    #[error("see the result")]
+    Told {
+        /// As documented in `--help`.
+        exit_code: u8,
+    },
     /// A file, the terminal, or standard input or output.
     #[error("{what}: {source}")]
     Io {
@@ -65,9 +81,14 @@ impl Failure {
         Self::Other { code, text: text.to_string() }
     }
 
+    pub(crate) fn usage(code: &'static str, text: impl ToString) -> Self {
+        Self::WithExit { code, exit_code: 2, text: text.to_string() }
+    }
+
     /// As documented in `--help`.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
+            Self::WithExit { exit_code, .. } | Self::Told { exit_code } => *exit_code,
             Self::Secret(_) => 2,
             Self::Card(CardError::Refused(_)) => 3,
             Self::NoCard | Self::UnknownCard => 4,
@@ -115,7 +136,8 @@ impl Failure {
             Self::NotBlank => "not_blank",
             Self::Transcript { .. } => "bad_transcript",
             Self::NotConforming(_) => "not_conforming",
-            Self::Other { code, .. } => code,
+            Self::Other { code, .. } | Self::WithExit { code, .. } => code,
+            Self::Told { .. } => "told",
             Self::Io { .. } => "io",
         }
     }
@@ -153,6 +175,8 @@ impl Failure {
             | Self::Transcript { .. }
             | Self::NotConforming(_)
             | Self::Other { .. }
+            | Self::WithExit { .. }
+            | Self::Told { .. }
             | Self::Io { .. } => None,
         }
     }

@@ -3,10 +3,14 @@
 
 mod ca;
 mod card;
+mod evidence;
 mod failure;
 mod output;
 mod parties;
+mod payment;
 mod secret;
+mod shop;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -32,6 +36,14 @@ enum Group {
     Card(card::Arguments),
     /// The certificate authority
     Ca(ca::Arguments),
+    /// Evidence bundles, checked offline
+    Evidence(evidence::Arguments),
+    /// A payment server: value, ledger, receipts
+    Payment(payment::Arguments),
+    /// A shop's server: goods, orders, invoices
+    Shop(shop::Arguments),
+    /// The buyer's wallet: daemon, purchases, loads
+    Wallet(wallet::Arguments),
 }
 
 const HELP_END: &str = "\
@@ -39,8 +51,9 @@ Exit codes:
   0  done
   1  error
   2  wrong usage
-  3  refused by the card
+  3  refused by the card or by another party
   4  no reader, no card, or no Kozeni card
+  5  cancelled by the buyer
 
 Environment:
   KOZENI_READER  reader, where --reader is not given
@@ -56,6 +69,10 @@ fn main() -> ExitCode {
     let outcome = match group {
         Group::Card(arguments) => card::run(arguments, printer),
         Group::Ca(arguments) => ca::run(arguments, printer),
+        Group::Evidence(arguments) => evidence::run(&arguments, printer),
+        Group::Payment(arguments) => payment::run(arguments, printer),
+        Group::Shop(arguments) => shop::run(arguments, printer),
+        Group::Wallet(arguments) => wallet::run(arguments, printer),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +105,9 @@ mod tests {
             &["kozeni", "card", "pin", "verify", "1234"][..],
             &["kozeni", "card", "pin", "verify", "--pin", "1234"],
             &["kozeni", "card", "history", "1234"],
+            &["kozeni", "wallet", "pin", "change", "1234"],
+            &["kozeni", "wallet", "pay", "ab", "--pin", "1234"],
+            &["kozeni", "wallet", "pay", "ab", "1234"],
         ] {
             assert!(CommandLine::try_parse_from(arguments).is_err(), "{arguments:?}");
         }

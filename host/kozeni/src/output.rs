@@ -60,6 +60,9 @@ impl Printer {
     /// Prints why there is no result: as JSON where the result would have been, as text to standard
     /// error.
     pub(crate) fn print_failure(self, failure: &Failure) {
+        if matches!(failure, Failure::Told { .. }) {
+            return;
+        }
         let content = FailureContent {
             code: failure.code(),
             text: failure.to_string(),
@@ -92,6 +95,27 @@ impl Display for Lines<'_> {
         let width = width.unwrap_or_default();
         self.0.iter().try_for_each(|(name, value)| writeln!(f, "{name:width$}  {value}"))
     }
+}
+
+/// Rows below their heading; columns parted by two spaces.
+pub(crate) fn table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    heading: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> fmt::Result {
+    let all: Vec<[String; N]> = [heading.map(str::to_owned)].into_iter().chain(rows).collect();
+    let width = |text: &String| text.chars().count();
+    let mut widths = [0; N];
+    for row in &all {
+        for (widest, text) in widths.iter_mut().zip(row) {
+            *widest = width(text).max(*widest);
+        }
+    }
+    for row in &all {
+        let cells = row.iter().zip(widths).map(|(text, width)| format!("{text:width$}"));
+        writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
 }
 
 /// An amount for people.
