@@ -1,6 +1,6 @@
 # Everything a developer runs, by name. CI runs `.ci/run`, which uses these targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test check-layers tidy transcripts no-heap clean
+.PHONY: help setup build test demo check-layers tidy transcripts power-cuts sabotage no-heap clean
 
 CARGO ?= cargo
 
@@ -19,6 +19,10 @@ test: setup ## format check, lints without a warning, all tests
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
 
+demo: setup ## a purchase from card to receipt, by separate processes (ARGS=--json, --reader NAME, ...)
+	@$(CARGO) build --locked -p kozeni -p card-sim -p e2e --bin kozeni --bin card-sim --bin demo
+	@$(CARGO) run --quiet --locked -p e2e --bin demo -- $(ARGS)
+
 check-layers: ## who may import whom
 	$(CARGO) test -p e2e --locked -- layers
 
@@ -27,6 +31,12 @@ tidy: ## sizes, names and other house rules
 
 transcripts: ## SELECT to DEBIT by transcript, in process and through pcscd
 	$(CARGO) test -p e2e --locked -- transcripts --nocapture
+
+power-cuts: ## every power cut, with many random lives of a card
+	KOZENI_EXHAUSTIVE=1 PROPTEST_CASES=5000 $(CARGO) test -p e2e --locked -- power_cuts properties
+
+sabotage: ## break every check on purpose; the story that guards it must fail
+	@scripts/sabotage.sh all
 
 no-heap: ## link the applet without an allocator
 	@scripts/no-heap.sh
