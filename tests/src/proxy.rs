@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 pub struct Message {
     /// Its number in the protocol.
     pub no: u16,
-    /// What it is part of: `purchase`, `load` or `query`.
+    /// What it is part of: `purchase`, `load`, `push` (P tells M unasked) or `query`.
     pub flow: &'static str,
     /// Who sent it.
     pub from: &'static str,
@@ -28,7 +28,7 @@ pub struct Message {
     pub to: &'static str,
     /// Size on the wire without HTTP's headers.
     pub bytes: usize,
-    /// When, in milliseconds since the record began.
+    /// When, in milliseconds since the first message.
     pub ms: f64,
     /// The message itself.
     #[serde(skip)]
@@ -51,9 +51,8 @@ pub enum Fault {
 }
 
 /// Messages of all proxies of one world, in the order in which they passed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
-    begin: Instant,
     shared: Arc<Shared>,
 }
 
@@ -65,15 +64,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Inner {
+    begin: Option<Instant>,
     messages: Vec<Message>,
     fault: Option<(u16, Fault)>,
     held: Option<u16>,
-}
-
-impl Default for Record {
-    fn default() -> Self {
-        Self { begin: Instant::now(), shared: Arc::default() }
-    }
 }
 
 impl Record {
@@ -135,10 +129,12 @@ impl Record {
 
     fn note(&self, body: &[u8], from: &'static str, to: &'static str) {
         let Some(no) = number(body) else { return };
-        let ms = self.begin.elapsed().as_secs_f64() * 1000.0;
-        let message =
-            Message { no, flow: flow(no), from, to, bytes: body.len(), ms, body: body.to_vec() };
-        self.lock().messages.push(message);
+        let mut inner = self.lock();
+        let begin = *inner.begin.get_or_insert_with(Instant::now);
+        let ms = begin.elapsed().as_secs_f64() * 1000.0;
+        let flow = flow(no, from, to);
+        let (bytes, body) = (body.len(), body.to_vec());
+        inner.messages.push(Message { no, flow, from, to, bytes, ms, body });
     }
 }
 
@@ -149,8 +145,9 @@ fn number(body: &[u8]) -> Option<u16> {
     if decoder.u8().ok()? == 0 { decoder.u16().ok() } else { None }
 }
 
-fn flow(no: u16) -> &'static str {
+fn flow(no: u16, from: &str, to: &str) -> &'static str {
     match no {
+        210 | 220 if [from, to].contains(&"payment") => "push",
         110..=220 => "purchase",
         1150..=1200 => "load",
         _ => "query",
@@ -225,7 +222,7 @@ async fn pass(State(link): State<Link>, method: Method, uri: Uri, body: Bytes) -
     link.record.note(&body, link.from, link.to);
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let send = || link.clone().forward(method.clone(), path.clone(), body.clone());
-    match link.record.take_fault(number(&body)) {
+    match link.take_fault(&body) {
         None => {}
         Some(Fault::Lose) => return broken(),
         Some(Fault::Repeat) => drop(send().await),
@@ -242,7 +239,7 @@ async fn pass(State(link): State<Link>, method: Method, uri: Uri, body: Bytes) -
     }
     let Ok((status, kind, answer)) = send().await else { return broken() };
     link.record.note(&answer, link.to, link.from);
-    match link.record.take_fault(number(&answer)) {
+    match link.take_fault(&answer) {
         Some(Fault::Lose | Fault::Late(_)) => return broken(),
         Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Fault::Hold) => link.record.hold().await,
@@ -252,6 +249,12 @@ async fn pass(State(link): State<Link>, method: Method, uri: Uri, body: Bytes) -
 }
 
 impl Link {
+    /// Faults are for the wallet's messages; what servers tell each other goes on undisturbed.
+    fn take_fault(&self, message: &[u8]) -> Option<Fault> {
+        let of_wallet = [self.from, self.to].contains(&"wallet");
+        if of_wallet { self.record.take_fault(number(message)) } else { None }
+    }
+
     async fn forward(
         self,
         method: Method,

@@ -351,7 +351,7 @@ impl World {
         )?;
         self.certify(Party::Shop, name, &["--shop", SHOP])?;
         let own = format!(
-            "payment_url = {:?}\npayment_chain = {:?}\ndue_s = {}\nask_s = 1\n\
+            "payment_url = {:?}\npayment_chain = {:?}\ndue_s = {}\nask_s = 1\nrefresh_s = 1\n\
              modes = [\"electronic-money\", \"credit-a\", \"credit-b\", \"bank-account\"]\n",
             self.proxies.wallet_payment.url(),
             self.path(&chain_of(Party::Payment)),

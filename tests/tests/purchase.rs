@@ -88,11 +88,7 @@ fn messages_and_costs_are_as_specified() {
         let messages = trade.world.record.messages();
         let of = |flow: &str| -> Vec<u16> {
             let mine = messages.iter().filter(|message| message.flow == flow);
-            // The payment server pushes the receipt to the shop, too: that is its own exchange.
-            mine.filter(|message| message.from != "payment" || message.to != "shop")
-                .filter(|message| message.from != "shop" || message.to != "payment")
-                .map(|message| message.no)
-                .collect()
+            mine.map(|message| message.no).collect()
         };
         let mut expected = NUMBERS.to_vec();
         if explicit_receipt {
@@ -186,6 +182,65 @@ fn a_wallet_without_files_finishes_from_the_card_and_the_payment_server() {
     let orders = trade.world.done(&["shop", "orders", "--folder", "shop"]).unwrap();
     let paid = orders["orders"].as_array().unwrap().iter().filter(|one| one["state"] == "paid");
     assert_eq!(paid.count(), 2, "{orders:#}");
+}
+
+#[test]
+fn value_that_comes_too_late_waits_in_suspense() {
+    let mut trade = Trade::start(&Plan { due_s: 3, ..Plan::default() });
+    trade.world.record.plan(170, Fault::Hold);
+    let shop = trade.world.shop_url();
+    let arguments = ["wallet", "order", &shop, "A:1", "--yes", "--pin-file", "pin", "--json"];
+    let mut ordering = trade.world.command(&arguments);
+    let mut ordering = ordering.stdout(std::process::Stdio::null()).spawn().unwrap();
+    assert!(trade.world.record.wait_held(Duration::from_secs(20)), "170 never came");
+    std::thread::sleep(Duration::from_secs(5));
+    trade.world.record.release();
+    ordering.wait().unwrap();
+    let newest = trade.settle();
+    assert_eq!(newest["state"], "suspended", "{newest:#}");
+    assert!(newest["suspended"].is_object(), "{newest:#}");
+    trade.paid += PRICE;
+    trade.check_books("suspended");
+    let books = trade.world.balances().unwrap();
+    let accounts = books["accounts"].as_array().unwrap();
+    let suspense = accounts.iter().find(|account| account["kind"] == "suspense").unwrap();
+    assert_eq!(suspense["balance"], PRICE);
+}
+
+#[test]
+fn other_payment_modes_wait_for_an_operator() {
+    let trade = Trade::start(&Plan { load: 0, ..Plan::default() });
+    let shop = trade.world.shop_url();
+    for mode in ["credit-a", "credit-b", "bank-account"] {
+        let order = ["wallet", "order", &shop, "B:1", "--mode", mode, "--yes"];
+        let ordered = trade.world.done(&order).unwrap();
+        assert_eq!(ordered["state"], "other_means", "{mode}: {ordered:#}");
+        let transaction = ordered["invoice"]["transaction"].as_str().unwrap().to_owned();
+        let of = ["--folder", "shop", "--transaction", &transaction];
+        let shown = || trade.world.done(&[&["shop", "show"], &of[..]].concat()).unwrap();
+        assert_eq!(shown()["order"]["state"], "acknowledged", "{mode}");
+        let mark = [&["shop", "mark-paid", "--operator", "clerk"], &of[..]].concat();
+        trade.world.done(&mark).unwrap();
+        assert_eq!(shown()["order"]["state"], "paid", "{mode}");
+    }
+}
+
+#[test]
+fn a_revoked_card_gets_no_invoice() {
+    let trade = Trade::start(&Plan::default());
+    let card = trade.world.card.clone();
+    trade.world.done(&["ca", "revoke", "--folder", "ca", "--card", &card]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        let refused = trade.order();
+        let newest = trade.newest();
+        if newest["state"] == "refused" {
+            assert_eq!(newest["refused"]["code"], 203, "{newest:#} {refused:#}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "the revocation never arrives: {newest:#}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn costs_between(world: &World, before: &Mark, after: &Mark) -> io::Result<Costs
     }
     let times: Vec<u64> = trace.iter().filter_map(|line| line["us"].as_u64()).collect();
     if let Some(median) = median(times) {
-        println!("\nmedian time of an APDU on the software card: {median} µs");
+        println!("\nmedian time of an APDU, inside the software card: {median} µs");
     }
     Ok(counted)
 }
@@ -186,10 +186,11 @@ fn show_balances(world: &World) -> io::Result<(Value, Value, Value)> {
     let books = world.balances()?;
     let reader = world.slot.reader();
     let card = world.done(&["card", "balance", "--reader", reader])?;
-    println!("card        {:>8}", card["balance"]);
+    println!("{:10} {:>8}  by the card itself", "card", card["balance"]);
     let accounts = books["accounts"].clone();
     for account in accounts.as_array().into_iter().flatten() {
-        println!("{:>20} {:>8}", account["account"].as_str().unwrap_or("?"), account["balance"]);
+        let name = |key: &str| account[key].as_str().unwrap_or_default().to_owned();
+        println!("{:10} {:>8}  {}", name("kind"), account["balance"], name("owner"));
     }
     println!("issued {} = accounted {}", books["issued"], books["accounted"]);
     if books["issued"] != books["accounted"] {
