@@ -332,7 +332,7 @@ impl World {
         let more = [&["--issuer", ISSUER, "--generation", "1"], &compact[..]].concat();
         self.certify(Party::Payment, name, &more)?;
         let own = format!(
-            "currency = 392\ncompact_certificate = \"compact.cose\"\n\
+            "currency = \"JPY\"\ncompact_certificate = \"compact.cose\"\n\
              permit_life_s = {}\nexplicit_receipt = {}\n",
             plan.permit_life_s, plan.explicit_receipt
         );

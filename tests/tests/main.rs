@@ -17,6 +17,7 @@ mod pcscd;
 mod power_cuts;
 mod properties;
 mod purchase;
+mod readers;
 mod source;
 mod tidy;
 mod transcripts;

@@ -14,7 +14,7 @@ const ECHO_CARD: &str = "E2E_ECHO_CARD";
 const ATR: [u8; 4] = [0x3B, 0x81, 0x80, 0x01];
 
 /// The reason why there is no reader here, printed past the test runner's capture.
-fn skipped() -> bool {
+pub(crate) fn skipped() -> bool {
     let Err(reason) = Pcscd::available() else {
         return false;
     };

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use apdu_spec::value::Time;
+use ::wallet::money::Money;
+use apdu_spec::value::{Amount, Currency, Time};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -120,7 +121,7 @@ pub(crate) fn table<const N: usize>(
 
 /// An amount for people.
 pub(crate) fn money(amount: u64, currency: u16) -> String {
-    format!("{amount} minor units of currency {currency:03}")
+    Money::new(Amount(amount), Currency(currency)).text
 }
 
 /// A time for people and programs (RFC 3339), in UTC.

@@ -33,7 +33,7 @@ pub struct Config {
     pub compact_certificate: PathBuf,
     /// File with the passphrase of the key.
     pub passphrase_file: PathBuf,
-    /// ISO 4217 numeric code of the books' currency.
+    /// The books' currency: its name or number in ISO 4217.
     #[serde(with = "currency")]
     pub currency: Currency,
     /// Life of a permit in seconds, at most 600.
@@ -95,13 +95,26 @@ const fn lists_refresh_default() -> u64 {
     300
 }
 
-/// A currency as its number.
+/// A currency as its name or number in ISO 4217.
 mod currency {
     use apdu_spec::value::Currency;
+    use serde::de::Error;
     use serde::{Deserialize, Deserializer};
 
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u16),
+        Name(String),
+    }
+
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Currency, D::Error> {
-        u16::deserialize(from).map(Currency)
+        match Given::deserialize(from)? {
+            Given::Number(number) => Ok(Currency(number)),
+            Given::Name(name) => iso_currency::Currency::from_code(&name)
+                .map(|currency| Currency(currency.numeric()))
+                .ok_or_else(|| D::Error::custom(format!("{name} is no currency of ISO 4217"))),
+        }
     }
 }
 
@@ -134,5 +147,18 @@ mod tests {
         assert_eq!(config.currency, Currency(392));
         let policy = Policy { permit_life_s: 600, explicit_receipt: false };
         assert_eq!(config.policy(), policy);
+    }
+
+    #[test]
+    fn a_currency_is_named_or_numbered() {
+        #[derive(Deserialize)]
+        struct Only {
+            #[serde(with = "currency")]
+            currency: Currency,
+        }
+        let read = |text| serde_json::from_str::<Only>(text).map(|only| only.currency);
+        assert_eq!(read(r#"{"currency": "JPY"}"#).unwrap(), Currency(392));
+        assert_eq!(read(r#"{"currency": 392}"#).unwrap(), Currency(392));
+        assert!(read(r#"{"currency": "Yen"}"#).is_err());
     }
 }
