@@ -1,6 +1,7 @@
 # Everything a developer runs, by name. CI runs `.ci/run`, which uses these targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo check-layers tidy transcripts power-cuts sabotage no-heap clean
+.PHONY: help setup build test demo interop check-layers tidy transcripts power-cuts sabotage no-heap
+.PHONY: clean
 
 CARGO ?= cargo
 
@@ -22,6 +23,10 @@ test: setup ## format check, lints without a warning, all tests
 demo: setup ## a purchase from card to receipt, by separate processes (ARGS=--json, --reader NAME, ...)
 	@$(CARGO) build --locked -p kozeni -p card-sim -p e2e --bin kozeni --bin card-sim --bin demo
 	@$(CARGO) run --quiet --locked -p e2e --bin demo -- $(ARGS)
+
+interop: ## check the demo's evidence with other people's COSE and X.509
+	@scripts/setup.sh interop
+	@scripts/interop.sh
 
 check-layers: ## who may import whom
 	$(CARGO) test -p e2e --locked -- layers

@@ -4,6 +4,7 @@
 #   scripts/setup.sh build     compiler, libpcsclite headers, Rust's formatter and linter
 #   scripts/setup.sh reader    pcscd and a virtual reader, for tests and the demo without hardware
 #   scripts/setup.sh           both
+#   scripts/setup.sh interop   Python and OpenSSL, for `make interop` alone
 #
 # Nothing is configured, started or stopped: a pcscd that runs here already stays as it is.
 set -euo pipefail
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 
 build_packages=(gcc libc6-dev make pkg-config libpcsclite-dev git)
 reader_packages=(pcscd pcsc-tools opensc iproute2 util-linux)
+interop_packages=(python3 python3-venv openssl)
 
 # The driver of the virtual reader is unpacked, not installed. Installed, it would become part of
 # the user's own pcscd, which would from then on listen on port 35963 of every interface.
@@ -76,6 +78,7 @@ by_hand() {
     say "  to build: a C compiler, make, pkg-config, git, the development files of libpcsclite"
     say "  for tests with a virtual reader, which are skipped without: pcscd (pcsc-lite),"
     say "  the vpcd driver of the project vsmartcard, pcsc-tools, opensc, iproute2, util-linux"
+    say "  for make interop: Python 3 with its module venv, openssl"
     [ "$have" = yes ] || fail "something needed to build is missing"
 }
 
@@ -96,13 +99,14 @@ main() {
     [ "${#groups[@]}" -gt 0 ] || groups=(build reader)
     for group in "${groups[@]}"; do
         case "$group" in
-        build | reader) ;;
-        *) fail "unknown group $group: build or reader" ;;
+        build | reader | interop) ;;
+        *) fail "unknown group $group: build, reader or interop" ;;
         esac
     done
     if ! command -v apt-get >/dev/null; then
         by_hand
         groups=("${groups[@]/reader/}")
+        groups=("${groups[@]/interop/}")
     fi
     for group in "${groups[@]}"; do
         case "$group" in
@@ -116,6 +120,7 @@ main() {
             install_missing "${reader_packages[@]}"
             unpack_driver
             ;;
+        interop) install_missing "${interop_packages[@]}" ;;
         esac
     done
 }

@@ -65,7 +65,8 @@ class Report:
     def fail(self, what, error):
         """Counts and says what does not stand."""
         self.failed += 1
-        print(f"FAILED  {what}: {type(error).__name__}: {error}")
+        words = " ".join(str(error).split())
+        print(f"FAILED  {what}: {type(error).__name__}: {words}")
 
     def end(self):
         """Prints the counts; the program's exit status."""
