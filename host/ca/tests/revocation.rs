@@ -50,6 +50,15 @@ fn without_both_lists_of_the_time_nothing_is_known() {
 }
 
 #[test]
+fn a_later_list_proves_an_earlier_time() {
+    let world = World::new();
+    let chain = world.shop_chain();
+    let authority = world.authority(world.after(2 * DAY));
+    let verify = |time| authority.verify(&chain, Role::Shop, time).map(|_| ());
+    assert_eq!(verify(world.start), Ok(()));
+}
+
+#[test]
 fn another_cas_lists_change_nothing() {
     let (world, other) = (World::new(), World::new());
     let chain = world.shop_chain();

@@ -9,9 +9,9 @@ use std::time::Duration;
 use apdu_spec::value::Time;
 use protocol::certificate::Role;
 use protocol::field::Number;
-use protocol::form::Form;
+use protocol::form::{self, Form};
 use protocol::purchase::{Answer, Completion, CompletionReply, ReceiptCopy, Refused};
-use protocol::signed::{Signed, Verified};
+use protocol::signed::{Signed, Verified, sha256};
 use protocol::{Reject, Retry};
 use server::{Peer, PeerError, Stop, Trust};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -97,8 +97,11 @@ async fn attempt(service: Arc<Service>, push: Push) -> Result<(), Fault> {
 }
 
 async fn ask(push: &Push) -> Result<CompletionReply, PeerError> {
-    let copy = ReceiptCopy { number: Number, receipt: push.bytes.clone().into() };
-    Peer::new(&push.url, TIMEOUT)?.ask("/210", &copy).await
+    Peer::new(&push.url, TIMEOUT)?.ask("/210", &message(push)).await
+}
+
+fn message(push: &Push) -> ReceiptCopy {
+    ReceiptCopy { number: Number, receipt: push.bytes.clone().into() }
 }
 
 /// How the push ended, if the shop itself says so for good.
@@ -119,6 +122,9 @@ pub(crate) fn judge(
         }
         Answer::Refused(bytes) => {
             let refused = open::<Refused>(bytes, push, trust, now)?;
+            if refused.request != sha256(&form::encode(&message(push))) {
+                return Err("the shop refuses another request".to_owned());
+            }
             if refused.number == 220 && refused.code.retry() == Retry::Never {
                 tracing::error!(shop = %push.shop, receipt = %push.receipt,
                     "the shop refuses a receipt: {}", refused.code);

@@ -309,6 +309,7 @@ impl Authority {
         let issuer = Certificate::from_der(issuer).map_err(not_trusted)?;
         let key = read_key(&issuer)?;
         let serial = certificate.tbs_certificate().serial_number();
+        let end = time_of(certificate.tbs_certificate().validity().not_after);
         let mut covered = false;
         let lists = self.lists.iter().map(|list| &list.list);
         for list in lists.filter(|list| is_signed_by(list, &issuer, &key)) {
@@ -322,7 +323,9 @@ impl Authority {
             }
             let until = list.tbs_cert_list.next_update.map_or(Time(0), time_of);
             let from = time_of(list.tbs_cert_list.this_update);
-            covered |= from <= lists_at && lists_at <= until;
+            // A list made while the certificate had not ended yet names it if it is revoked, also
+            // for times before the list: whoever fetches it late still has what proves.
+            covered |= from <= lists_at.max(end) && lists_at <= until;
         }
         if covered {
             return Ok(());

@@ -1,6 +1,8 @@
 //! The wallet's database: one SQLite file. A row is written and on disk before what it allows
 //! leaves the wallet.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +25,9 @@ pub enum StoreError {
     /// SQLite.
     #[error("the wallet's database: {0}")]
     Sql(#[from] rusqlite::Error),
+    /// The file cannot be made or opened.
+    #[error("the wallet's database: {0}")]
+    File(#[from] std::io::Error),
     /// Made by a newer wallet.
     #[error("the wallet's database has version {0}; this wallet knows up to {SCHEMA_VERSION}")]
     Newer(u32),
@@ -65,6 +70,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // Only its owner may read it; SQLite gives the files beside it the same mode.
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A commit is on disk before what it allows leaves: no state is ever behind its messages.
@@ -285,6 +292,15 @@ impl Store {
             ],
         )?;
         Ok(())
+    }
+
+    /// A card's record that P has answered for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn delivered(&self, record: Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT record FROM deliveries WHERE record_hash = ?1";
+        self.first(sql, [record.0], |row| row.get(0))
     }
 
     /// Whether P has answered for a card's record.

@@ -2,8 +2,8 @@
 
 use protocol::Reject;
 use protocol::field::Number;
-use protocol::form::Form;
-use protocol::purchase::{Answer, Completion, CompletionReply, Refused};
+use protocol::form::{self, Form};
+use protocol::purchase::{Answer, Completion, CompletionReply, ReceiptCopy, Refused};
 use protocol::signed::Signed;
 
 use super::shop::TestShop;
@@ -16,8 +16,8 @@ fn granted<T: Form>(content: T, shop: &TestShop) -> CompletionReply {
     CompletionReply { number: Number, answer: Answer::Granted(document.into()) }
 }
 
-fn refused(code: Reject, shop: &TestShop) -> CompletionReply {
-    let content = Refused::new(220, b"message 210", code, super::world::START);
+fn refused(code: Reject, request: &[u8], shop: &TestShop) -> CompletionReply {
+    let content = Refused::new(220, request, code, super::world::START);
     let document = Signed::seal(content, &shop.signer).unwrap().bytes().to_vec();
     CompletionReply { number: Number, answer: Answer::Refused(document.into()) }
 }
@@ -42,13 +42,16 @@ fn only_the_shop_of_the_receipt_ends_its_push() {
     let mut wrong = completion.clone();
     wrong.receipt_hash.0[0] ^= 1;
     let never = Reject::ReceiptNotAuthorised;
+    let copy = ReceiptCopy { number: Number, receipt: first.bytes.clone().into() };
+    let copy = form::encode(&copy);
     assert_eq!(judge(&granted(completion.clone(), &world.shop)), Ok(PushEnd::Delivered));
-    assert_eq!(judge(&refused(never, &world.shop)), Ok(PushEnd::Refused));
+    assert_eq!(judge(&refused(never, &copy, &world.shop)), Ok(PushEnd::Refused));
     for reply in [
         granted(completion.clone(), &other_shop),
         granted(wrong, &world.shop),
-        refused(never, &other_shop),
-        refused(Reject::RevocationUnknown, &world.shop),
+        refused(never, &copy, &other_shop),
+        refused(never, b"another 210", &world.shop),
+        refused(Reject::RevocationUnknown, &copy, &world.shop),
         CompletionReply { number: Number, answer: Answer::Granted(vec![0].into()) },
     ] {
         assert!(judge(&reply).is_err(), "{reply:?}");

@@ -1,6 +1,7 @@
 //! The states of a credit, as they are stored before a message leaves.
 
 use minicbor::{Decode, Encode};
+use protocol::Retry;
 use protocol::load::CreditAcknowledged;
 
 use super::steps::{Asked, Authorised, Taken, Tokened};
@@ -75,12 +76,12 @@ impl State {
         matches!(self, Self::Ended(..))
     }
 
-    /// What follows from a refusal: the end, unless the step may succeed later or the value may be
-    /// on the card.
+    /// What follows from a refusal: the end, unless the step may succeed later, with fresh facts
+    /// too, or the value may be on the card.
     #[must_use]
     pub fn refused(&self, rejection: &Rejection) -> Option<Self> {
         let asking = matches!(self, Self::AwaitToken(_)) && rejection.message == 1180;
-        let final_one = rejection.signed().is_some() && !rejection.may_pass();
+        let final_one = rejection.signed().is_some_and(|code| code.retry() == Retry::Never);
         (asking && final_one).then(|| self.ended(End::Refused(rejection.clone())))
     }
 }

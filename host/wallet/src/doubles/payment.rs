@@ -53,6 +53,8 @@ pub(crate) struct PaymentServer {
     pub(crate) token: Tweak<CreditToken>,
     pub(crate) acknowledged: Tweak<CreditAcknowledged>,
     pub(crate) refuse: Option<(u16, Reject)>,
+    /// Refusals are those of another request.
+    pub(crate) replay_refusals: bool,
     count: u8,
 }
 
@@ -81,6 +83,7 @@ impl PaymentServer {
             token: None,
             acknowledged: None,
             refuse: None,
+            replay_refusals: false,
             count: 0,
         }
     }
@@ -94,6 +97,7 @@ impl PaymentServer {
     }
 
     fn refused(&self, number: u16, request: &[u8], code: Reject) -> Vec<u8> {
+        let request = if self.replay_refusals { b"another" } else { request };
         self.seal(Refused::new(number, request, code, self.now))
     }
 

@@ -142,12 +142,24 @@ impl Ordered {
         };
         let invoice = invoice.map_err(not_kept(140))?;
         judge.verify(140, invoice.chain(), Role::Shop)?;
+        self.check_issued(&invoice, judge)?;
         self.check_order(&invoice)?;
         self.check_payee(&invoice, judge)?;
         if invoice.due <= judge.now {
             return Err(Rejection::own(140, Reject::PastDue, "is past due already"));
         }
         Ok(Invoiced { ordered: self.clone(), invoice })
+    }
+
+    /// Evidence judges shop and holder at the time that the invoice names: it must stand then, too.
+    fn check_issued(&self, invoice: &Kept<Invoice>, judge: &Judge) -> Result<(), Rejection> {
+        let holder: Vec<Vec<u8>> =
+            self.introduced.ordering.holder.chain.iter().map(|der| der.to_vec()).collect();
+        for (chain, role) in [(invoice.chain(), Role::Shop), (&holder, Role::Holder)] {
+            let judged = judge.authority.verify_later(chain, role, invoice.issued, judge.now);
+            judged.map_err(not_trusted(140))?;
+        }
+        Ok(())
     }
 
     fn check_order(&self, invoice: &Invoice) -> Result<(), Rejection> {

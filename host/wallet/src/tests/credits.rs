@@ -83,6 +83,20 @@ async fn a_slot_that_went_elsewhere_costs_a_new_request() {
 }
 
 #[tokio::test]
+async fn a_load_that_another_wallet_has_taken_is_found_on_the_card() {
+    let setup = Setup::new();
+    setup.world().payment.order(1_000);
+    setup.world().fault = Some((3, Fault::Answer));
+    assert!(setup.wallet().load().await.is_err());
+    let elsewhere = tempfile::tempdir().unwrap();
+    setup.wallet_in(elsewhere.path()).recover().await.unwrap();
+    check_loaded_once(&setup);
+    setup.wallet().recover().await.unwrap();
+    assert_eq!(last(&setup).name(), "credited");
+    check_loaded_once(&setup);
+}
+
+#[tokio::test]
 async fn a_full_card_waits_until_there_is_room() {
     let setup = Setup::new();
     setup.world().payment.order(41_000);
@@ -101,6 +115,7 @@ async fn only_ps_signed_refusal_of_the_authority_ends_a_load() {
         (Reject::AuthorityExpired, "refused"),
         (Reject::CardClosed, "refused"),
         (Reject::FundTooLow, "await_token"),
+        (Reject::CertificateExpired, "await_token"),
     ] {
         let setup = Setup::new();
         setup.world().payment.order(1_000);

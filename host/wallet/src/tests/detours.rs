@@ -156,6 +156,32 @@ async fn another_purchase_with_the_same_sequence_only_costs_a_new_request() {
 }
 
 #[tokio::test]
+async fn a_debit_that_another_wallet_has_delivered_is_found_at_p() {
+    let setup = Setup::new();
+    setup.card.content().cut = Some(Cut::After);
+    buy(&setup.wallet()).await.unwrap_err();
+    setup.card.content().away = false;
+    // The other one delivers it, and with its own permit the record leaves the journal.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = setup.wallet_in(elsewhere.path());
+    let mut basket = basket();
+    let other_id = RequestId([0xb2; 16]);
+    basket.id = Some(other_id);
+    other.create(&basket).await.unwrap();
+    for decision in [Decision::Order, Decision::Accept, Decision::Confirm] {
+        other.decide(other_id, decision, pin()).await.unwrap();
+    }
+    setup.world().log.clear();
+    let wallet = setup.wallet();
+    wallet.recover().await.unwrap();
+    assert_eq!(state_of(&wallet), "complete");
+    assert_eq!(setup.card.content().spent, 8_000);
+    assert_eq!(setup.world().payment.received, 8_000);
+    // P was asked what has become of it, not for another permit.
+    assert!(!setup.world().log.contains(&"/150".to_owned()));
+}
+
+#[tokio::test]
 async fn a_used_sequence_in_160_costs_a_new_request() {
     let setup = Setup::new();
     let wallet = setup.wallet();

@@ -1,11 +1,13 @@
 //! Every purchase and credit that is interrupted anywhere finishes by itself, or with the next
 //! decision, and pays exactly once.
 
+use apdu_spec::value::RequestId;
+
 use super::{ID, basket, buy, check_paid_once, pin, state_of, to_invoice};
 use crate::doubles::{Cut, Fault, Setup};
 use crate::purchase::State;
 use crate::versioned::{self, StoredError};
-use crate::workflow::Decision;
+use crate::workflow::{Basket, Decision};
 
 /// The buyer takes up an interrupted purchase again, as often as it takes.
 async fn finish(setup: &Setup) {
@@ -126,6 +128,41 @@ async fn the_next_order_delivers_what_waits_on_the_card() {
     let empty = tempfile::tempdir().unwrap();
     setup.wallet_in(empty.path()).create(&basket()).await.unwrap();
     assert_eq!(setup.world().payment.received, 4_000);
+}
+
+#[tokio::test]
+async fn a_debit_that_another_purchase_has_delivered_leaves_its_evidence() {
+    let setup = Setup::new();
+    setup.card.content().cut = Some(Cut::After);
+    let wallet = setup.wallet();
+    buy(&wallet).await.unwrap_err();
+    setup.card.content().away = false;
+    let other = RequestId([0xb2; 16]);
+    wallet.create(&Basket { id: Some(other), ..basket() }).await.unwrap();
+    for decision in [Decision::Order, Decision::Accept, Decision::Confirm] {
+        wallet.decide(other, decision, pin()).await.unwrap();
+    }
+    assert_eq!(state_of(&wallet), "permit_held");
+    wallet.decide(ID, Decision::Continue, None).await.unwrap();
+    assert_eq!(state_of(&wallet), "complete");
+    assert_eq!(setup.world().payment.received, 8_000);
+    assert!(wallet.archive.bundle_path(ID).exists());
+}
+
+#[tokio::test]
+async fn no_purchase_ends_before_its_evidence_is_kept() {
+    let setup = Setup::new();
+    setup.world().fault = Some((6, Fault::Request));
+    let wallet = setup.wallet();
+    assert!(buy(&wallet).await.is_err());
+    let archive = setup.folder.path().join("archive");
+    std::fs::remove_dir_all(&archive).unwrap();
+    assert!(wallet.decide(ID, Decision::Continue, None).await.is_err());
+    assert_eq!(state_of(&wallet), "await_completion");
+    std::fs::create_dir(&archive).unwrap();
+    wallet.decide(ID, Decision::Continue, None).await.unwrap();
+    assert!(wallet.archive.bundle_path(ID).exists());
+    check_paid_once(&setup);
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ fn other_payment(setup: &mut Setup, role: Role, number: [u8; 8]) {
 }
 
 #[tokio::test]
-async fn every_check_of_140() {
+async fn every_check_of_the_content_of_140() {
     let (wallet, differs) = (By::Wallet, Reject::ContentDiffers);
     check(
         140,
@@ -152,6 +152,23 @@ async fn every_check_of_140() {
                 differs,
             ),
             ("past due", |s| invoiced(s, |i| i.due = NOW), wallet, Reject::PastDue),
+            (
+                "dated before its certificates",
+                |s| invoiced(s, |i| i.issued = Time(0)),
+                wallet,
+                Reject::CertificateExpired,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_check_of_who_stands_behind_140() {
+    let wallet = By::Wallet;
+    check(
+        140,
+        &[
             (
                 "another key of the same shop",
                 |s| {
@@ -243,6 +260,15 @@ async fn every_check_of_160() {
                 |s| s.world().payment.refuse = Some((160, Reject::ShopNotAccepted)),
                 By::PaymentServer,
                 Reject::ShopNotAccepted,
+            ),
+            (
+                "refusal of another request",
+                |s| {
+                    s.world().payment.refuse = Some((160, Reject::ShopNotAccepted));
+                    s.world().payment.replay_refusals = true;
+                },
+                wallet,
+                differs,
             ),
             (
                 "refused by another payment server",

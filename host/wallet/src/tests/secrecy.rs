@@ -97,3 +97,18 @@ async fn no_pin_in_any_log_or_answer() {
         assert!(!holds(PIN) && !holds(WRONG));
     }
 }
+
+#[test]
+fn only_its_owner_can_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), everybody).unwrap();
+    let store = crate::store::Store::open(&folder.path().join("wallet.db")).unwrap();
+    store.save_setting("threshold", 1).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.path());
+    }
+}

@@ -195,9 +195,19 @@ impl<O: Outside> Wallet<O> {
         let present = |card: &mut dyn CardPort| card.present();
         let facts = self.with_card(holder, true, present).await?;
         if facts.status.debit_seq >= permitted.permit.debit_seq {
-            return Ok(State::AwaitReceiptRepeat(permitted.debited_unseen()));
+            return Ok(State::AwaitReceiptRepeat(self.debited_before(permitted)?));
         }
         Ok(State::AwaitPermit(permitted.ended()))
+    }
+
+    /// The debit of a consumed sequence: its record, where this wallet has delivered it before it
+    /// left the journal.
+    fn debited_before(&self, permitted: &Permitted) -> Result<Debited, Trouble> {
+        let unseen = permitted.debited_unseen();
+        match self.store.delivered(unseen.debit_hash())? {
+            Some(record) => Ok(permitted.debited(&record)?),
+            None => Ok(unseen),
+        }
     }
 
     /// The record by which the card has paid this invoice, while it waits in the journal.

@@ -248,12 +248,11 @@ impl<O: Outside> Wallet<O> {
         Err(Trouble::NoProgress)
     }
 
-    /// Stores a state before anything follows from it.
+    /// Stores a state before anything follows from it. Evidence and credit that belong to it are
+    /// kept before it: nothing comes back for them to a purchase that has ended.
     pub(super) fn save(&self, state: &State) -> Result<(), Trouble> {
         let now = self.outside.now();
         let progress = state.progress();
-        self.store.save_purchase(state, now)?;
-        tracing::info!(purchase = %progress.ordering().request, state = state.name());
         if let State::Ended(End::Suspended(notice), _) = state {
             self.keep_notice(&progress.ordering().holder, &progress, notice)?;
         }
@@ -261,6 +260,8 @@ impl<O: Outside> Wallet<O> {
             self.archive.keep(&progress)?;
             self.note_delivery(&received.debited, received.receipt.bytes())?;
         }
+        self.store.save_purchase(state, now)?;
+        tracing::info!(purchase = %progress.ordering().request, state = state.name());
         Ok(())
     }
 
