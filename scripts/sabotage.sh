@@ -31,12 +31,16 @@ git() {
 patches=(tests/sabotage/*.patch)
 
 check() {
-    local patch stories
+    local patch stories test
     [ "${#patches[@]}" -ge "$patches_min" ] ||
         fail "${#patches[@]} patches; there were $patches_min at least"
     for patch in "${patches[@]}"; do
         stories=$(grep -c '^Story: .' "$patch" || true)
         [ "$stories" -eq 1 ] || fail "$patch names $stories stories instead of one"
+        for test in $(sed -n 's/^Story: .* -- //p' "$patch"); do
+            git grep -qE --untracked "(fn|mod) ${test##*::}" -- '*.rs' ||
+                fail "$patch: there is no test $test any more"
+        done
         git apply --check "$patch" || fail "$patch does not apply any more: write it anew"
     done
 }

@@ -59,6 +59,38 @@ fn a_later_list_proves_an_earlier_time() {
 }
 
 #[test]
+fn an_old_list_does_not_roll_a_revocation_back() {
+    let world = World::new();
+    let chain = world.shop_chain();
+    let mut authority = world.authority(world.start);
+    let old: Vec<_> = authority.lists().map(<[u8]>::to_vec).collect();
+    let revoked_at = world.after(Duration::from_secs(1000));
+    world.ca.revoke(Target::Shop(SHOP), Reason::KeyCompromise, revoked_at).unwrap();
+    authority.renew_list(&world.issuing_list(revoked_at)).unwrap();
+    for list in old {
+        authority.renew_list(&list).unwrap();
+    }
+    let verified = authority.verify(&chain, Role::Shop, revoked_at).map(|_| ());
+    assert_eq!(verified, Err(CertificateError::Revoked));
+}
+
+/// Revocation is checked along the chain that was sent: another certificate between leaf and
+/// issuer would have the leaf looked up in a list of somebody else.
+#[test]
+fn a_certificate_more_in_the_chain_does_not_hide_a_revocation() {
+    let world = World::new();
+    let chain = world.shop_chain();
+    world.ca.revoke(Target::Shop(SHOP), Reason::KeyCompromise, world.start).unwrap();
+    let authority = world.authority(world.start);
+    let [leaf, issuing] = chain.as_slice() else { panic!("a chain is leaf and issuing CA") };
+    let longer = vec![leaf.clone(), world.ca.root().to_vec(), issuing.clone()];
+    for chain in [longer, vec![leaf.clone(), issuing.clone(), world.ca.root().to_vec()]] {
+        let verified = authority.verify(&chain, Role::Shop, world.start);
+        assert!(matches!(verified, Err(CertificateError::NotTrusted(_))), "{verified:?}");
+    }
+}
+
+#[test]
 fn another_cas_lists_change_nothing() {
     let (world, other) = (World::new(), World::new());
     let chain = world.shop_chain();
