@@ -83,23 +83,10 @@ impl FromStr for OrderState {
     }
 }
 
-/// Every payment mode of order data 61.
-pub const MODES: [PaymentMode; 4] = [
-    PaymentMode::ElectronicMoney,
-    PaymentMode::CreditA,
-    PaymentMode::CreditB,
-    PaymentMode::BankAccount,
-];
-
 /// A payment mode's name in tables, configuration and on the command line.
 #[must_use]
 pub const fn mode_name(mode: PaymentMode) -> &'static str {
-    match mode {
-        PaymentMode::ElectronicMoney => "electronic-money",
-        PaymentMode::CreditA => "credit-a",
-        PaymentMode::CreditB => "credit-b",
-        PaymentMode::BankAccount => "bank-account",
-    }
+    mode.name()
 }
 
 /// The payment mode with this name.
@@ -107,8 +94,7 @@ pub const fn mode_name(mode: PaymentMode) -> &'static str {
 /// # Errors
 /// [`UnknownName`] when there is none.
 pub fn mode_from_name(name: &str) -> Result<PaymentMode, UnknownName> {
-    let mut all = MODES.into_iter();
-    all.find(|mode| mode_name(*mode) == name).ok_or_else(|| UnknownName::new("payment mode", name))
+    PaymentMode::from_name(name).ok_or_else(|| UnknownName::new("payment mode", name))
 }
 
 /// One row of order data 61 (source Fig. 11), with what identifies the order.
@@ -278,7 +264,7 @@ mod tests {
         for deed in [Deed::MarkedPaid, Deed::Cancelled] {
             assert_eq!(deed.name().parse(), Ok(deed));
         }
-        for mode in MODES {
+        for mode in PaymentMode::ALL {
             assert_eq!(mode_from_name(mode_name(mode)), Ok(mode));
         }
         assert!("refunded".parse::<OrderState>().is_err());
